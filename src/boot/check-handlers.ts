@@ -111,14 +111,22 @@ function* bindingProblems(found: Found): Generator<string> {
       `${mark} has no effect: a decorator above it makes the method an accessor, and Nest routes no requests to accessors. ` +
       'Remove that decorator: Nest binds handlers to their instance itself'
     );
-  const inert = classes.filter((group) => group.every(isInert)).map(([{ ownerName }]) => ownerName);
-  for (const name of [...empty, ...inert])
-    yield `@MonitorRate on ${name} has no effect: no method of the class handles requests. Remove it, or ${RECORD}`;
+  const noHandler = (name: string): string =>
+    `@MonitorRate on ${name} has no effect: no method of the class handles requests. Remove it, or ${RECORD}`;
+  const notRun = (each: MarkedHandler, markedName: string): string[] =>
+    lacks(each, 'every').map(
+      ({ name, by, setting }) =>
+        `@MonitorRate on ${markedName}${by} has no effect: Nest runs no ${name} for fields by default. Set fieldResolverEnhancers: ${setting} in GraphQLModule`,
+    );
+  yield* empty.map(noHandler);
+  for (const group of classes.filter((all) => all.every(isInert))) {
+    const lacking = group.flatMap((each) => notRun(each, each.ownerName));
+    yield* lacking.length > 0 ? lacking : [noHandler(group[0].ownerName)];
+  }
   for (const each of marked.filter(({ isMarkedItself }) => isMarkedItself)) {
     if (each.reach === 'unguarded')
       yield `@MonitorRate on ${each.name} has no effect: Nest runs no guards for timers, events, queues and commands. ${capitalized(RECORD)}`;
-    for (const { name, by, setting } of lacks(each, 'every'))
-      yield `@MonitorRate on ${each.name}${by} has no effect: Nest runs no ${name} for fields by default. Set fieldResolverEnhancers: ${setting} in GraphQLModule`;
+    yield* notRun(each, each.name);
   }
 }
 

@@ -28,7 +28,7 @@ interface Places {
 type Reach =
   /** Nest runs its guards. */
   | 'guarded'
-  /** A GraphQL field: Nest runs guards only if the app turns that on. */
+  /** A GraphQL field, of another type than an operation: Nest runs guards only if the app turns that on. */
   | 'field'
   /** A timer, an event emitter or a queue calls the method without guards. */
   | 'unguarded'
@@ -52,7 +52,9 @@ export interface MarkedHandler {
 const OF_CONTROLLERS = ['path', 'microservices:pattern'];
 const OF_GATEWAYS = 'websockets:message_mapping';
 const GATEWAY = 'websockets:is_gateway';
-const OF_RESOLVERS = 'graphql:resolver_type';
+/** The GraphQL type of a resolver: its method's, else its class's, as in `@Resolver('Query')`. For these, Nest always runs guards. */
+const GRAPHQL_TYPE = 'graphql:resolver_type';
+const OPERATIONS: readonly unknown[] = ['Query', 'Mutation', 'Subscription'];
 const FIELD = ['graphql:resolve_property', 'graphql:resolve_reference'];
 /** Metadata of a method or, for queue workers and CQRS, of its class. */
 const UNGUARDED = /^(SCHEDULE|EVENT_LISTENER_METADATA$|bull:|bullmq:|__(command|query|events)Handler__$)/;
@@ -270,7 +272,10 @@ function reachOf(handler: object, owner: object, { controllers, providers }: Pla
   const keys = keysOf(handler);
   const has = (key: string): boolean => keys.includes(key);
   if (OF_CONTROLLERS.some(has) && controllers.has(owner)) return 'guarded';
-  const isHandled = has(OF_RESOLVERS) || (has(OF_GATEWAYS) && Reflect.hasMetadata(GATEWAY, owner));
+  const isOperation = OPERATIONS.includes(
+    Reflect.getMetadata(GRAPHQL_TYPE, handler) ?? Reflect.getMetadata(GRAPHQL_TYPE, owner),
+  );
+  const isHandled = isOperation || (has(OF_GATEWAYS) && Reflect.hasMetadata(GATEWAY, owner));
   if (isHandled && providers.has(owner)) return 'guarded';
   if (FIELD.some(has)) return 'field';
   return [...keys, ...keysOf(owner)].some((key) => UNGUARDED.test(key)) ? 'unguarded' : 'unknown';

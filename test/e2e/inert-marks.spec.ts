@@ -179,6 +179,37 @@ class ByClass {
   }
 }
 
+@MonitorRate('llm_call')
+@MonitorRate('evaluations', { when: 'failure' })
+@Resolver()
+class FieldsByClass {
+  @ResolveField(() => String)
+  summary(): string {
+    return '';
+  }
+
+  @ResolveField(() => String)
+  title(): string {
+    return '';
+  }
+}
+
+// Nest runs everything for fields of these types, and takes each method for one, decorated or not.
+@Resolver('Query')
+class OfQuery {
+  @ResolveField('one')
+  @MonitorRate('llm_call')
+  @MonitorRate('evaluations', { when: 'failure' })
+  one(): string {
+    return '';
+  }
+
+  @MonitorRate('llm_call')
+  another(): string {
+    return '';
+  }
+}
+
 describe('a mark without effect', () => {
   it.each([
     ['on a timer', [Nightly], /Nightly\.run has no effect: .*record\(\)/],
@@ -213,6 +244,11 @@ describe('a mark without effect', () => {
       [Outcomes, { provide: 'GqlModuleOptions', useValue: { fieldResolverEnhancers: ['interceptors'] } }],
       /^nestjs-rate-monitor cannot start:\n.*@MonitorRate on Outcomes\.reference has no effect: .*no guards .*in GraphQLModule$/,
     ],
+    [
+      'on a class whose fields run neither guards nor interceptors',
+      [FieldsByClass, { provide: 'GqlModuleOptions', useValue: {} }],
+      /^nestjs-rate-monitor cannot start:\n.*on FieldsByClass has no effect: .*no guards .*: \['guards'\] in GraphQLModule\n.*on FieldsByClass with after or when has no effect: .*no interceptors .*GraphQLModule$/,
+    ],
   ])('%s stops the boot with the remedy', async (_where, providers, message) => {
     await expect(startApp({ metadata: { providers } })).rejects.toThrow(message);
   });
@@ -236,6 +272,17 @@ describe('a mark without effect', () => {
       await app.close();
     },
   );
+
+  it('is not one on a field of Query, Mutation or Subscription', async () => {
+    const app = await startApp({ metadata: { providers: [OfQuery, { provide: 'GqlModuleOptions', useValue: {} }] } });
+    expect(app.log.of('monitoring OfQuery.one')).toEqual([
+      expect.stringContaining(
+        'OfQuery.one (llm_call: more than 15 in 1 min, evaluations: more than 3 in 1 min), OfQuery.another (llm_call: more than 15 in 1 min);',
+      ),
+    ]);
+    expect(app.log.of('warn')).toEqual([]);
+    await app.close();
+  });
 
   it('by outcome on a field is warned of, if only some GraphQL modules of the app run interceptors for fields', async () => {
     const imports = [['guards'], ['guards', 'interceptors']].map((fieldResolverEnhancers): DynamicModule => {
