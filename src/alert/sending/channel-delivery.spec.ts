@@ -9,6 +9,7 @@ import type { Due, WindowOver } from '../incident/incident.js';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
+const inMs = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('a channel that seems to have a wrong address', () => {
   let lines: string[];
@@ -250,7 +251,6 @@ describe('what is being sent', () => {
   });
 
   describe('slowly', () => {
-    const SLOW = { after: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)) };
     beforeEach(() => void jest.useFakeTimers());
     afterEach(() => void jest.useRealTimers());
 
@@ -262,7 +262,7 @@ describe('what is being sent', () => {
           present: () => [{ ...present, alert: resolved, also: ['message 2'] }],
           report: (_key, _id, _present, { delivered }) => Promise.resolve(outcomes.push(delivered)),
         },
-        () => SLOW.after(98_000),
+        () => inMs(98_000),
       );
       delivery.push('a', due, false);
       await jest.advanceTimersByTimeAsync(197_000);
@@ -284,7 +284,7 @@ describe('what is being sent', () => {
       let isGone = true;
       const delivery = deliveryOf({}, () => {
         if (isGone) throw new DeliveryError('answered 410', { retry: false, switchOff: true });
-        return SLOW.after(12_000);
+        return inMs(12_000);
       });
       delivery.push('a', due, false);
       await jest.advanceTimersByTimeAsync(0);
@@ -609,6 +609,34 @@ describe('a delivery', () => {
       expect(new Set(messages.slice(32)).size).toBe(18);
     });
 
+    it.each([
+      ['a pause that was asked for', new DeliveryError('answered 429', { retry: true, retryAfterMs: 60_000 }), true],
+      ['a wrong address', new DeliveryError('answered 404', { retry: true, probe: true }), false],
+      ['what switches it off', new DeliveryError('answered 410', { retry: false, switchOff: true }), false],
+    ])('is still paused by %s if what was under way before that goes through', async (_, error, isOn) => {
+      open();
+      answer = ([id]) => (id === 'bad' ? fails(error)() : inMs(50));
+      push('good');
+      await pass(10);
+      push('bad');
+      await pass(100);
+      expect([messages, delivery.status(0)]).toEqual([['good', 'bad'], expect.objectContaining({ on: isOn })]);
+      expect([delivery.pausedMs > 10_000, again, outcomes().delivered]).toEqual([true, [], 1]);
+    });
+
+    it('retries three that always fail as their records say, although others go through all the time', async () => {
+      open();
+      waitMs = 4_000;
+      answer = ([id = '']) => inMs(id.startsWith('bad') ? 20 : 50).then(() => id.startsWith('bad') && fails()());
+      for (const id of ['bad 1', 'bad 2', 'bad 3']) push(id);
+      for (let i = 0; i < 79; i++) {
+        push(`good ${i}`);
+        await pass(50);
+      }
+      expect(messages.filter((id) => id.startsWith('bad'))).toHaveLength(3);
+      expect(outcomes().delivered).toBeGreaterThan(70);
+    });
+
     it('does not retry what its record has already queued again', async () => {
       open();
       waitMs = 4_000;
@@ -870,7 +898,7 @@ describe('a delivery', () => {
       expect([await isDone(flushing), await flushing]).toEqual([true, false]);
     });
 
-    it('what waits for the end of a pause, if what is under way ends it', async () => {
+    it('what waits for the end of a pause, if a test ends it', async () => {
       open();
       waitMs = { a: 2_100, b: 2_000 };
       answer = fails();
@@ -885,6 +913,7 @@ describe('a delivery', () => {
       await pass(3_000);
       expect([await isDone(flushing), delivery.pausedMs > 0]).toEqual([false, true]);
       answer = () => undefined;
+      void delivery.test(anAlert());
       done();
       await pass(100);
       expect([await isDone(flushing), await flushing]).toEqual([true, true]);
@@ -1034,7 +1063,7 @@ describe('a delivery', () => {
       expect(reports).toEqual([]);
     });
 
-    it('once what is under way has ended a pause, and what waited for that is sent', async () => {
+    it('once a test has ended a pause, and what waited for that is sent', async () => {
       open();
       let done = (): void => undefined;
       answer = (ids) =>
@@ -1046,6 +1075,7 @@ describe('a delivery', () => {
       await pass(100);
       expect(await isDone(stopping)).toBe(false);
       answer = () => undefined;
+      void delivery.test(anAlert());
       done();
       await pass(0);
       expect([await isDone(stopping), await stopping, messages.at(-1)]).toEqual([true, [], 'a']);

@@ -389,7 +389,7 @@ export class ChannelDelivery {
     try {
       const sending = send();
       const memory = isThenable(sending) ? await sending : sending;
-      this.works();
+      this.works(since);
       this.maxGroup *= 2;
       // A custom channel may return anything.
       const isKept = typeof memory === 'string' && memory.length <= MAX_MEMORY;
@@ -452,8 +452,9 @@ export class ChannelDelivery {
     await trying.finally(() => this.working.delete(trying));
   }
 
-  private works(): void {
-    if (!this.health.works()) return;
+  /** @param since - When an attempt began that went through; by default now. */
+  private works(since?: number): void {
+    if (!this.health.works(since)) return;
     this.recoveries++;
     void this.tryAgain();
   }

@@ -152,6 +152,21 @@ describe('the health of a channel', () => {
     expect(health.works()).toBe(true);
   });
 
+  it('does not take what was under way before a pause for proof that it works again, though a row of failures ends with it', () => {
+    const began = performance.now();
+    jest.advanceTimersByTime(10);
+    for (const id of ['a', 'b']) health.failed([id], 'an alert', new Error('answered 503'), began);
+    expect(health.works(began)).toBe(false);
+    health.failed(['c'], 'an alert', new Error('answered 503'), began);
+    expect(health.pausedMs).toBe(0);
+    for (const error of [limited, wrong, gone]) {
+      failed(error);
+      const { pausedMs } = health;
+      expect([health.works(began), health.pausedMs]).toEqual([false, pausedMs]);
+    }
+    expect([health.isOff, health.works(performance.now()), health.isOff]).toEqual([true, true, false]);
+  });
+
   it('logs that it works again only if its receiver was away or it was off', () => {
     failed(limited);
     health.works();

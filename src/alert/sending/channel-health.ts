@@ -35,6 +35,7 @@ const LONG_FAULT_MS = 60_000;
 export class ChannelHealth {
   private readonly failing = new Set<string>();
   private pausedUntil = 0;
+  /** When the last pause began, or the channel was switched off. */
   private pausedAt = -Infinity;
   private pauses = 0;
   /** How often in a row the receiver asked for a pause. */
@@ -83,14 +84,17 @@ export class ChannelHealth {
   /**
    * Records that an attempt went through.
    *
+   * @param since - When it began, as `performance.now()`; by default now.
    * @returns Whether something may have been held back.
    */
-  works(): boolean {
+  works(since = performance.now()): boolean {
+    this.failing.clear();
+    // It was under way already when the receiver asked for this pause, or the channel was turned off.
+    if (since < this.pausedAt) return false;
     const wasAway = this.isOff || this.probes > 0;
     const waited = this.pausedMs > 0;
     const isWorthALine = wasAway || performance.now() - (this.fault?.since ?? Infinity) >= LONG_FAULT_MS;
     this.off = this.fault = undefined;
-    this.failing.clear();
     this.pausedUntil = this.pauses = this.probes = this.asks = 0;
     this.once.good(this.title);
     if (isWorthALine) this.logger.log(`${this.title} works again`);
@@ -147,6 +151,7 @@ export class ChannelHealth {
 
   private switchOff(reason: string): void {
     if (this.isOff) return;
+    this.pausedAt = performance.now();
     this.off = `switched off: ${reason}`;
     this.logger.error(
       `${this.title} is off (${reason}): fix ${this.option} and restart, or call sendTest() if it is correct`,
