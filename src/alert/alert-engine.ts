@@ -102,7 +102,8 @@ export class AlertEngine {
     const scope = scopeOf(options);
     const me = randomBytes(9).toString('base64url');
     this.records = new IncidentRecords(state, scope, options.maxOpenIncidents);
-    this.sight = new Sight(this.records, options);
+    this.writers = new Writers(state, scope, me, now);
+    this.sight = new Sight(this.records, this.writers, options);
     this.counts = new PresentCounts(this.records, this.sight, options);
     this.mutes = new Mutes(state, scope, categories, now, logger);
     const periodEnd: PeriodEnd = (incident, at) => {
@@ -113,7 +114,6 @@ export class AlertEngine {
     this.once = new WarnOnce(logger);
     this.v01 = new V01Incidents(state, scope, categories);
     this.roster = new ChannelRoster(state, scope, this.ownChannels);
-    this.writers = new Writers(state, scope, me, now);
     this.leases = new Leases(state, scope, me, () => this.records.isAway);
     this.claims = new Claims({
       me,
@@ -124,7 +124,6 @@ export class AlertEngine {
       v01: this.v01,
       roster: this.roster,
       leases: this.leases,
-      writers: this.writers,
       deliveries: this.deliveries,
       raising: this.raising,
       settings: this.settings,

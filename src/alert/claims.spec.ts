@@ -43,7 +43,8 @@ function aReplica(state: MemorySharedState, me: string) {
   const deliveries = new Map([['chat#', delivery as unknown as ChannelDelivery]]);
   const store = { isStoreAway: () => false, now };
   const records = new IncidentRecords(state, 'app', 100);
-  const sight = new Sight(records, store);
+  const writers = { isOne: false, areOthers: false };
+  const sight = new Sight(records, writers, store);
   const counts = new PresentCounts(records, sight, {
     ...store,
     windowOf: () => undefined,
@@ -57,11 +58,10 @@ function aReplica(state: MemorySharedState, me: string) {
   const raising = new Set<unknown>();
   const settings = { remindAfterMs: 30 * MINUTE, resolveAfterMs: undefined, periodEnd: oneLength };
   const roster = new ChannelRoster(state, 'app', new Map([['chat#', {}]]));
-  const writers = { isOne: false, areOthers: false };
   const v01 = { isGone: true, ended: async (of: Incident) => void (of.v01 && steps.push(`remove ${of.v01} of 0.1`)) };
   const claims = new Claims({
     ...{ me, records, sight, counts, mutes, deliveries, raising, settings, origin: NOWHERE, now },
-    ...{ roster, writers, v01: v01 as unknown as V01Incidents },
+    ...{ roster, v01: v01 as unknown as V01Incidents },
     leases: new Leases(state, 'app', me, () => records.isAway),
   });
   const breached = (id: string, more: object = {}) =>

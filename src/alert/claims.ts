@@ -4,7 +4,6 @@ import { Turns } from '../util/turns.js';
 import type { Due, Incident, Told } from './incident/incident.js';
 import type { Change, IncidentRecords } from './incident/incident-records.js';
 import type { IncidentSettings, Situation } from './incident/situation.js';
-import type { Writers } from './incident/writers.js';
 import { onTold, withConfirmed, withFailed, without, withTold } from './incident/told.js';
 import type { Mutes } from './mutes.js';
 import type { PresentCounts } from './present-counts.js';
@@ -29,7 +28,6 @@ interface Parts {
   readonly v01: V01Incidents;
   readonly roster: ChannelRoster;
   readonly leases: Leases;
-  readonly writers: Pick<Writers, 'isOne' | 'areOthers'>;
   /** The channels of this replica, by key. */
   readonly deliveries: ReadonlyMap<string, ChannelDelivery>;
   /** Breaches that are not recorded yet. */
@@ -65,11 +63,6 @@ export class Claims implements Incidents {
     const claimed = await this.claim(id, change, read);
     await this.handOn(id, claimed);
     return claimed !== undefined;
-  }
-
-  /** Whether incidents may end: what is known of them is seen and written. */
-  get mayClose(): boolean {
-    return this.parts.sight.mayClose && !this.parts.writers.areOthers;
   }
 
   /** Extends the leases on what this replica is sending, all those of a record in one write. */
@@ -180,7 +173,7 @@ export class Claims implements Incidents {
   }
 
   private toSend(before: Incident | undefined, after: Incident | undefined): ToSend {
-    const { me, roster, deliveries, leases, writers, v01, records } = this.parts;
+    const { me, roster, deliveries, leases, sight, v01 } = this.parts;
     return takeToSend(before, after, {
       ...this.situationOf(after),
       me,
@@ -190,10 +183,9 @@ export class Claims implements Incidents {
         return delivery && { pausedMs: delivery.pausedMs, leaseMs: this.leaseMs(delivery) };
       },
       isMine: (key) => leases.holds(this.own(key)),
-      mayClose: this.mayClose && (after?.v01 === undefined || v01.isGone),
-      mayTakeOver: !records.isJustBack && !writers.isOne,
-      // While it is away and writes, it has yet to read what others have written meanwhile.
-      mayTakeNew: !writers.areOthers && !(writers.isOne && records.isAway),
+      mayClose: sight.mayClose && (after?.v01 === undefined || v01.isGone),
+      mayTakeOver: sight.mayTakeOver,
+      mayTakeNew: sight.mayTakeNew,
     });
   }
 

@@ -192,10 +192,10 @@ describe('when thresholds have changed', () => {
     const at = START + 10 * MINUTE;
     const look = (mayClose: boolean, seesSince?: number) => {
       const counts = { of: () => Promise.resolve(undefined) };
-      const claims = { mayClose, update: () => Promise.resolve(false) };
+      const claims = { update: () => Promise.resolve(false) };
       const source = { now: () => at, thresholdNotReached: () => 30 };
       const records = new IncidentRecords(scene.state, '', 1);
-      const sight = { since: () => seesSince };
+      const sight = { mayClose, since: () => seesSince };
       return new RaisedThresholds(records, counts, sight, claims, story.incidents, source).ended(incident, at);
     };
     expect(look(false)).toBe(incident);

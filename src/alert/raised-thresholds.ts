@@ -27,8 +27,8 @@ export class RaisedThresholds {
   constructor(
     private readonly records: Pick<IncidentRecords, 'some'>,
     private readonly counts: Pick<PresentCounts, 'of'>,
-    private readonly sight: Pick<Sight, 'since'>,
-    private readonly claims: Pick<Claims, 'update' | 'mayClose'>,
+    private readonly sight: Pick<Sight, 'mayClose' | 'since'>,
+    private readonly claims: Pick<Claims, 'update'>,
     private readonly timing: IncidentTiming,
     private readonly source: ThresholdSource,
   ) {}
@@ -50,7 +50,7 @@ export class RaisedThresholds {
 
   /** At each look: ends a story once it is calm, if a deployment or a function has raised its threshold so far. */
   ended(incident: Incident, now: number): Incident {
-    if (!isOpenStory(incident) || !this.claims.mayClose) return incident;
+    if (!isOpenStory(incident) || !this.sight.mayClose) return incident;
     const { count, threshold, seenAt, end } = lastOf(incident);
     const calmSince = Math.max(Math.min(seenAt, end), this.sight.since(incident) ?? 0);
     if (now < calmSince + calmAfterRaise(incident, this.timing)) return incident;

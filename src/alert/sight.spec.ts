@@ -10,7 +10,8 @@ const incident = withBreach(undefined, aBreach(START), true, START);
 function aSight() {
   const records = { isAway: false, isJustAway: false, isJustBack: false };
   const store = { isAway: false, at: 0 };
-  const sight = new Sight(records, { isStoreAway: () => store.isAway, now: () => START + store.at });
+  const writers = { isOne: false, areOthers: false };
+  const sight = new Sight(records, writers, { isStoreAway: () => store.isAway, now: () => START + store.at });
   /** The looks of an outage, and the first one after it. */
   const outage = (from: number, until: number, countsAwayAt: readonly number[]): void => {
     records.isAway = true;
@@ -21,7 +22,7 @@ function aSight() {
     [records.isAway, store.isAway, store.at] = [false, false, until];
     sight.regained();
   };
-  return { sight, records, store, outage };
+  return { sight, records, writers, store, outage };
 }
 
 describe('what a replica can see', () => {
@@ -72,11 +73,27 @@ describe('what a replica can see', () => {
   });
 
   it('does not include the end of an incident just after the store went away or came back', () => {
-    const { sight, records } = aSight();
+    const { sight, records, writers } = aSight();
     expect(sight.mayClose).toBe(true);
     records.isJustAway = true;
     expect(sight.mayClose).toBe(false);
     [records.isJustAway, records.isJustBack] = [false, true];
     expect(sight.mayClose).toBe(false);
+    [records.isJustBack, writers.areOthers] = [false, true];
+    expect(sight.mayClose).toBe(false);
+  });
+
+  it('does not include what others have sent before they or this replica have written what they know', () => {
+    const { sight, records, writers } = aSight();
+    const may = () => [sight.mayTakeOver, sight.mayTakeNew];
+    expect(may()).toEqual([true, true]);
+    records.isJustBack = true;
+    expect(may()).toEqual([false, true]);
+    [records.isJustBack, writers.isOne] = [false, true];
+    expect(may()).toEqual([false, true]);
+    records.isAway = true;
+    expect(may()).toEqual([false, false]);
+    [records.isAway, writers.isOne, writers.areOthers] = [false, false, true];
+    expect(may()).toEqual([true, false]);
   });
 });

@@ -1,6 +1,7 @@
 import type { Span } from './incident/counts-of-windows.js';
 import { lengthOf, type Incident } from './incident/incident.js';
 import type { IncidentRecords } from './incident/incident-records.js';
+import type { Writers } from './incident/writers.js';
 
 /** What is known of the store beside what records show. */
 export interface StoreSeen {
@@ -10,7 +11,10 @@ export interface StoreSeen {
   readonly now: () => number;
 }
 
-/** What this replica did not see while the store was away, and so what it may not conclude: that nobody is over, or that a count is final. */
+/**
+ * What this replica did not see while the store was away, or others have yet to write of it, and so what it may not conclude: that nobody is
+ * over, that a count is final, or that an alert was not sent.
+ */
 export class Sight {
   /** The present outage: since when, and whether counts are away too. */
   private outage: { readonly start: number; hidesCounts: boolean } | undefined;
@@ -19,6 +23,7 @@ export class Sight {
 
   constructor(
     private readonly records: Pick<IncidentRecords, 'isAway' | 'isJustAway' | 'isJustBack'>,
+    private readonly writers: Pick<Writers, 'isOne' | 'areOthers'>,
     private readonly store: StoreSeen,
   ) {}
 
@@ -32,9 +37,19 @@ export class Sight {
     return this.last.hidesCounts ? this.last : undefined;
   }
 
-  /** If an incident ended before other replicas have written what they know of it, they would open and end it once more. */
+  /** Whether incidents may end. If one ended before other replicas have written what they know of it, they would open and end it once more. */
   get mayClose(): boolean {
-    return !this.records.isJustBack && !this.records.isJustAway;
+    return !this.records.isJustBack && !this.records.isJustAway && !this.writers.areOthers;
+  }
+
+  /** Whether this replica may send what another one began to send and did not confirm in time. */
+  get mayTakeOver(): boolean {
+    return !this.records.isJustBack && !this.writers.isOne;
+  }
+
+  /** Whether it may send what nobody has claimed: not while others have yet to write, or it has yet to read, what was sent in an outage. */
+  get mayTakeNew(): boolean {
+    return !this.writers.areOthers && !(this.writers.isOne && this.records.isAway);
   }
 
   /** Since when all counts are seen again, if windows of this incident were missed: without the store, nobody knows who is over. */
