@@ -11,6 +11,8 @@ describe('the health of a channel', () => {
 
   beforeEach(() => {
     jest.useFakeTimers();
+    // No process starts at 0.
+    jest.advanceTimersByTime(10_000);
     lines = [];
     const log = (line: unknown): void => void lines.push(String(line));
     health = new ChannelHealth('The chat channel', 'channels[0]', { log, warn: log, error: log });
@@ -105,6 +107,12 @@ describe('the health of a channel', () => {
     }
     meets();
     expect(health.status(NOW)).toMatchObject({ on: false, reason: 'answered 429' });
+  });
+
+  it('is on if it asks for a pause once, however often one alert has failed before', () => {
+    for (let i = 0; i < 3; i++) failed(new Error('answered 500'));
+    health.failed(['a', 'b', 'c'], '3 alerts of llm_call', limited, performance.now());
+    expect(health.status(NOW)).toMatchObject({ on: true });
   });
 
   it('reports since when and why nothing goes through, and when it is retried', () => {
