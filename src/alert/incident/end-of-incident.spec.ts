@@ -2,7 +2,7 @@ import { oneLength } from '../../../test/support/alert-settings.js';
 import { aBreach } from '../../../test/support/a-breach.js';
 import type { Breach } from '../../model/breach.js';
 import { unsettled, withSettled } from './counts-of-windows.js';
-import { closedIfOver, overAt } from './end-of-incident.js';
+import { calmAfterRaise, closedIfOver, overAt } from './end-of-incident.js';
 import { withBreach, type Incident } from './incident.js';
 import type { Situation } from './situation.js';
 
@@ -57,7 +57,15 @@ describe('the end of an incident', () => {
     const closed = closedIfOver(settled, moment(at(6)));
     expect(closed).toEqual({ ...settled, closedAt: at(6) });
     expect(closedIfOver(closed, moment(at(9)))).toBe(closed);
+    expect(closedIfOver(counted(open, at(1, 1_000)), moment(at(6)))).toMatchObject({ closedAt: at(6) });
     // A window that is an alert of its own is not counted on.
     expect(closedIfOver(opened(false), moment(at(3)))).toMatchObject({ closedAt: at(3) });
+  });
+
+  it('comes as late if a raised threshold ends it, but after five calm minutes at most', () => {
+    const calm = (windowEnd: number, resolveAfterMs?: number): number =>
+      calmAfterRaise(opened(true, { windowEnd }), moment(0, undefined, resolveAfterMs).settings);
+    expect([calm(START + 10_000), calm(at(1_440))]).toEqual([50_000, 5 * MINUTE]);
+    expect([calm(at(1), 2 * MINUTE), calm(at(1), 10 * MINUTE), calm(at(1), 0)]).toEqual([2 * MINUTE, 5 * MINUTE, 0]);
   });
 });
