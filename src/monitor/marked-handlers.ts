@@ -28,7 +28,7 @@ interface Places {
 type Reach =
   /** Nest runs its guards. */
   | 'guarded'
-  /** A GraphQL field, of another type than an operation: Nest runs guards only if the app turns that on. */
+  /** A GraphQL field: Nest runs guards only if the app turns that on. */
   | 'field'
   /** A timer, an event emitter or a queue calls the method without guards. */
   | 'unguarded'
@@ -52,8 +52,9 @@ export interface MarkedHandler {
 const OF_CONTROLLERS = ['path', 'microservices:pattern'];
 const OF_GATEWAYS = 'websockets:message_mapping';
 const GATEWAY = 'websockets:is_gateway';
-/** The GraphQL type of a resolver: its method's, else its class's, as in `@Resolver('Query')`. For these, Nest always runs guards. */
+/** Metadata of a resolver's method or, as with `@Resolver('Query')`, of its class. */
 const GRAPHQL_TYPE = 'graphql:resolver_type';
+/** GraphQL types for whose fields Nest always runs guards and interceptors. */
 const OPERATIONS: readonly unknown[] = ['Query', 'Mutation', 'Subscription'];
 const FIELD = ['graphql:resolve_property', 'graphql:resolve_reference'];
 /** Metadata of a method or, for queue workers and CQRS, of its class. */
@@ -125,11 +126,11 @@ export class MarkedHandlers {
   globalBy(): 'APP_GUARD' | 'useGlobalGuards()' | undefined {
     const isProvided = this.discovery
       .getProviders()
-      .some((each) => String(each.token).startsWith(APP_GUARD) && isRateMonitorGuard(attempt(() => classOf(each))));
+      .some((each) => attempt(() => String(each.token).startsWith(APP_GUARD) && isRateMonitorGuard(classOf(each))));
     if (isProvided) return 'APP_GUARD';
     const isPassed = this.config
       .getGlobalGuards()
-      .some((guard) => isRateMonitorGuard(attempt(() => guard.constructor)));
+      .some((guard) => attempt(() => isRateMonitorGuard(guard.constructor)));
     return isPassed ? 'useGlobalGuards()' : undefined;
   }
 

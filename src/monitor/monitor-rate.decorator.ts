@@ -218,9 +218,15 @@ function nearestMarks(target: unknown): readonly Mark[] | undefined {
   return undefined;
 }
 
-/** The name of a class. It may have none, or a static member of that name. */
-export function classNameOf({ name }: { readonly name?: unknown }): string {
-  return typeof name === 'string' && name !== '' ? name : '(nameless class)';
+/** The name of a class. It may have none, or a static member of that name, even a getter that throws. */
+export function classNameOf(of: { readonly name?: unknown }): string {
+  try {
+    const { name } = of;
+    if (typeof name === 'string' && name !== '') return name;
+  } catch {
+    // As if it had none.
+  }
+  return '(nameless class)';
 }
 
 /** @param marks - The decorator's name, once for each mark. */

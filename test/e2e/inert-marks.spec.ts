@@ -524,12 +524,15 @@ describe('a mark without effect', () => {
     expect(Reflect.getMetadataKeys(Api.prototype)).toEqual([]);
   });
 
-  it('is not looked for in objects that throw on access or in function proxies', async () => {
-    const throwing = Object.defineProperty({}, 'constructor', {
-      get() {
-        throw new Error('not for you');
-      },
-    });
+  it('is not looked for in objects that throw on access or in function proxies, nor in classes whose static members throw', async () => {
+    const refuse = (): never => {
+      throw new Error('not for you');
+    };
+    const throwing = Object.defineProperty({}, 'constructor', { get: refuse });
+    class Nameless {}
+    Object.defineProperty(Nameless, 'name', { get: refuse });
+    class Token {}
+    Object.defineProperty(Token, 'toString', { value: refuse });
     @Controller()
     class Api {
       @Post('call')
@@ -539,6 +542,8 @@ describe('a mark without effect', () => {
     const providers = [
       { provide: 'throwing', useValue: throwing },
       { provide: 'proxy', useValue: new Proxy(() => undefined, {}) },
+      { provide: 'nameless', useValue: new Nameless() },
+      { provide: Token, useValue: {} },
     ];
     const app = await startApp({ metadata: { providers, controllers: [Api] } });
     expect(app.log.of('monitoring Api.call')).toHaveLength(1);
