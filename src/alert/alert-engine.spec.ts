@@ -1375,6 +1375,21 @@ describe('AlertEngine', () => {
       expect(heard.heard).toContain('b 16');
     });
 
+    it('what is new is told within half a minute beside a replica whose connection comes and goes', async () => {
+      const heard = new Hearing();
+      const flapping = Object.assign(Object.create(state) as MemorySharedState, {
+        due: () => Promise.reject(new Error('timed out')),
+      });
+      await replica([new Hearing()], {}, flapping);
+      const two = await replica([heard]);
+      await pass(3 * SECOND);
+      await two.breached(aBreach('a', {}, HOUR));
+      expect(heard.heard).toEqual([]);
+      await pass(29 * SECOND);
+      await two.breached(aBreach('b', {}, HOUR));
+      expect(heard.heard.sort()).toEqual(['a 16', 'b 16']);
+    });
+
     it('what was sent is not sent again if the channel confirms it before it is written', async () => {
       const heard = new Hearing();
       const side = brittle(slowToRead('history::', 10 * SECOND));

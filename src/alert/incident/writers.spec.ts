@@ -1,4 +1,5 @@
 import { MemorySharedState } from '../../store/memory/memory-shared-state.js';
+import { pass, useFakeTimers, useRealTimers } from '../../../test/support/fake-timers.js';
 import { Writers } from './writers.js';
 
 const START = 1_000_000;
@@ -57,6 +58,31 @@ describe('replicas that write what they know after an outage', () => {
     expect(await sees(third, START + MINUTE)).toBe(true);
     third.lost();
     expect(third.areOthers).toBe(false);
+  });
+
+  it('delay others for half a minute at most, however often they are cut off and begin again', async () => {
+    useFakeTimers();
+    const [one, other, third] = [writer('one'), writer('other'), writer('third')];
+    const seen = [];
+    for (let second = 0; second < 60; second++) {
+      now = START + second * 1_000;
+      one.lost();
+      await one.begin();
+      if (await sees(third, now)) seen.push(second);
+      await pass(1_000);
+    }
+    expect([seen.length, seen.at(-1)]).toEqual([30, 29]);
+    // Another outage: the others wait again.
+    await one.end();
+    expect(await sees(third, now)).toBe(false);
+    await other.begin();
+    expect(await sees(third, now)).toBe(true);
+    await pass(30_000);
+    expect(third.areOthers).toBe(false);
+    // It was cut off itself.
+    third.lost();
+    expect(await sees(third, now)).toBe(true);
+    useRealTimers();
   });
 
   it('delay nobody if the store refuses to list them', async () => {

@@ -7,7 +7,7 @@ interface Writer {
   readonly since: number;
 }
 
-/** One that takes longer, or died, holds nothing up any more. */
+/** One that takes longer, died, or begins again and again because its connection comes and goes, holds nothing up any more. */
 const WRITES_WITHIN_MS = 30_000;
 
 /** Replicas that have yet to write what they know from an outage: until then, what seems new or unsent to others may have been sent. */
@@ -15,7 +15,8 @@ export class Writers {
   private readonly records: Records<Writer>;
   private since: number | undefined;
   private listedSince: number | undefined;
-  private others = false;
+  /** Until when this replica waits for others, as `performance.now()`; undefined while no other is listed. */
+  private waitsUntil: number | undefined;
   private looking: Promise<void> = Promise.resolve();
 
   constructor(
@@ -32,9 +33,9 @@ export class Writers {
     return this.since !== undefined;
   }
 
-  /** Whether others are, as last seen. */
+  /** Whether others are, as last seen, and this replica still waits for them. */
   get areOthers(): boolean {
-    return this.others;
+    return performance.now() < (this.waitsUntil ?? 0);
   }
 
   begin(): Promise<void> {
@@ -50,7 +51,7 @@ export class Writers {
   /** The store is away: nobody can write. */
   lost(): void {
     this.since = undefined;
-    this.others = false;
+    this.waitsUntil = undefined;
   }
 
   /** Lists this replica as long as it is one, and looks for others. Never rejects. */
@@ -67,12 +68,13 @@ export class Writers {
       this.listedSince = since;
       const now = this.now();
       // The store's clock may have fallen back.
-      this.others = (await this.records.list()).some(
+      const areListed = (await this.records.list()).some(
         (other) => other.me !== me && Math.abs(now - other.since) < WRITES_WITHIN_MS,
       );
+      this.waitsUntil = areListed ? (this.waitsUntil ?? performance.now() + WRITES_WITHIN_MS) : undefined;
     } catch {
       // A store that refuses this must not keep everything from being sent.
-      this.others = false;
+      this.waitsUntil = undefined;
     }
   }
 }
