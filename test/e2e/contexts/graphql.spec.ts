@@ -87,6 +87,41 @@ class ItemsResolver {
   }
 }
 
+type Enhancer = 'guards' | 'interceptors';
+
+@Resolver(() => Item)
+class TokensResolver {
+  @Query(() => [Item])
+  items(): Item[] {
+    return [{ id: 1 }, { id: 2 }];
+  }
+
+  @ResolveField(() => Int)
+  @MonitorRate('llm_tokens', { after: (tokens) => tokens as number })
+  tokens(): number {
+    return 7;
+  }
+}
+
+it.each<[Enhancer[]]>([[['guards', 'interceptors']], [['interceptors']]])(
+  "counts what a field's resolver returned, with fieldResolverEnhancers %j",
+  async (fieldResolverEnhancers) => {
+    const driver = GraphQLModule.forRoot<MercuriusDriverConfig>({
+      driver: MercuriusDriver,
+      autoSchemaFile: true,
+      fieldResolverEnhancers,
+    });
+    const app = await startApp({
+      fastify: true,
+      metadata: { imports: [driver], providers: [TokensResolver] },
+      options: { tenant: () => 'acme', categories: { llm_tokens: { threshold: 1_000, windowMs: 86_400_000 } } },
+    });
+    await app.post('/graphql', {}, { query: '{ items { tokens } }' });
+    expect(await app.app.get(RateCounterService).read('llm_tokens', 'acme')).toBe(14);
+    await app.close();
+  },
+);
+
 it("loads together the fields of an operation that are their tenant's first requests", async () => {
   const driver = GraphQLModule.forRoot<MercuriusDriverConfig>({
     driver: MercuriusDriver,
