@@ -200,8 +200,8 @@ export class MarkedHandlers {
     const methods = this.scanner.getAllMethodNames(prototype).map((key) => [key, prototype[key]] as const);
     return methods.filter((method): method is [string, object] => {
       const [, handler] = method;
-      const isDecorated = typeof handler === 'function' && Reflect.getMetadataKeys(handler).length > 0;
-      return isDecorated && marksOf(handler, owner).length > 0;
+      if (typeof handler !== 'function' || marksOf(handler, owner).length === 0) return false;
+      return Reflect.getMetadataKeys(handler).length > 0 || isOperation(handler, owner);
     });
   }
 
@@ -273,13 +273,15 @@ function reachOf(handler: object, owner: object, { controllers, providers }: Pla
   const keys = keysOf(handler);
   const has = (key: string): boolean => keys.includes(key);
   if (OF_CONTROLLERS.some(has) && controllers.has(owner)) return 'guarded';
-  const isOperation = OPERATIONS.includes(
-    Reflect.getMetadata(GRAPHQL_TYPE, handler) ?? Reflect.getMetadata(GRAPHQL_TYPE, owner),
-  );
-  const isHandled = isOperation || (has(OF_GATEWAYS) && Reflect.hasMetadata(GATEWAY, owner));
+  const isHandled = isOperation(handler, owner) || (has(OF_GATEWAYS) && Reflect.hasMetadata(GATEWAY, owner));
   if (isHandled && providers.has(owner)) return 'guarded';
   if (FIELD.some(has)) return 'field';
   return [...keys, ...keysOf(owner)].some((key) => UNGUARDED.test(key)) ? 'unguarded' : 'unknown';
+}
+
+/** Whether GraphQL operations call it. With `@Resolver('Query')`, Nest takes each method of the class for one, decorated or not. */
+function isOperation(handler: object, owner: object): boolean {
+  return OPERATIONS.includes(Reflect.getMetadata(GRAPHQL_TYPE, handler) ?? Reflect.getMetadata(GRAPHQL_TYPE, owner));
 }
 
 function keysOf(target: object): string[] {

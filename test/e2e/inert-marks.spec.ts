@@ -194,7 +194,7 @@ class FieldsByClass {
   }
 }
 
-// Nest runs everything for fields of these types, and takes each method for one, decorated or not.
+// Nest runs guards and interceptors for fields of these types, and takes each method for one, decorated or not.
 @Resolver('Query')
 class OfQuery {
   @ResolveField('one')
@@ -206,6 +206,14 @@ class OfQuery {
 
   @MonitorRate('llm_call')
   another(): string {
+    return '';
+  }
+}
+
+@MonitorRate('llm_call')
+@Resolver('Mutation')
+class OfMutation {
+  go(): string {
     return '';
   }
 }
@@ -274,10 +282,11 @@ describe('a mark without effect', () => {
   );
 
   it('is not one on a field of Query, Mutation or Subscription', async () => {
-    const app = await startApp({ metadata: { providers: [OfQuery, { provide: 'GqlModuleOptions', useValue: {} }] } });
+    const options = { provide: 'GqlModuleOptions', useValue: {} };
+    const app = await startApp({ metadata: { providers: [OfQuery, OfMutation, options] } });
     expect(app.log.of('monitoring OfQuery.one')).toEqual([
       expect.stringContaining(
-        'OfQuery.one (llm_call: more than 15 in 1 min, evaluations: more than 3 in 1 min), OfQuery.another (llm_call: more than 15 in 1 min);',
+        'OfQuery.one (llm_call: more than 15 in 1 min, evaluations: more than 3 in 1 min), OfQuery.another (llm_call: more than 15 in 1 min), OfMutation.go (llm_call: more than 15 in 1 min);',
       ),
     ]);
     expect(app.log.of('warn')).toEqual([]);
