@@ -1355,6 +1355,21 @@ describe('AlertEngine', () => {
       expect([...told.heard, ...heard.heard].sort()).toEqual(['a 16', 'new 16', 'seen 16']);
     });
 
+    it('what others sent is not sent again by a replica in which it waited until the store was back', async () => {
+      const [told, heard] = [new Hearing(), new HearingGroups()];
+      const side = brittle(slowToRead('history::', 5 * SECOND));
+      const other = await replica([told]);
+      await other.breached(aBreach('a', {}, HOUR));
+      const one = await replica([heard], { groupWaitMs: 3 * SECOND }, side);
+      side.away = true;
+      await pass(2 * SECOND);
+      await one.breached(aBreach('a', {}, HOUR));
+      await one.breached(aBreach('new', {}, HOUR));
+      side.away = false;
+      await pass(MINUTE);
+      expect([told.heard, heard.heard]).toEqual([['a 16'], ['new 16']]);
+    });
+
     it('new alerts are sent at once if the replica that was writing has stopped', async () => {
       const heard = new Hearing();
       const slow = slowToRead('incidents::', 15 * SECOND);

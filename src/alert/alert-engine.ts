@@ -264,12 +264,13 @@ export class AlertEngine {
     await within(Promise.all([...this.pollers.map((poller) => poller.stop()), ...this.raising]), left(), '').catch(
       () => undefined,
     );
+    // What waits for that is sent now.
+    const written: Promise<unknown>[] = this.writers.isOne ? [this.writers.end()] : [];
     const unsent = await Promise.all(
       [...this.deliveries.values()].map(async (delivery) => [delivery.key, await delivery.stop(left())] as const),
     );
     const released = unsent.map(([key, ids]) => this.claims.release(key, ids));
-    const written = [...released, this.leases.release(), this.mutes.flush(), ...this.raising];
-    if (this.writers.isOne) written.push(this.writers.end());
+    written.push(...released, this.leases.release(), this.mutes.flush(), ...this.raising);
     await within(Promise.allSettled(written), LAST_WRITE_MS, 'not written').catch(() => undefined);
     const late = this.raising.size;
     if (late > 0)
@@ -360,8 +361,11 @@ export class AlertEngine {
       throw error;
     }
     this.sight.regained();
-    for (const some of chunks(this.records.unwritten(), MAX_IN_A_TURN)) await this.share(some);
-    if (this.writers.isOne) await this.writers.end();
+    try {
+      for (const some of chunks(this.records.unwritten(), MAX_IN_A_TURN)) await this.share(some);
+    } finally {
+      if (this.writers.isOne) await this.writers.end();
+    }
     await this.handleDue([...ids, ...this.records.dueHere(now())]);
     await this.releaseHeld();
     // Due times written before the clock fell back are now far in the future, and a dead replica does not correct its own.

@@ -43,7 +43,7 @@ function aReplica(state: MemorySharedState, me: string) {
   const deliveries = new Map([['chat#', delivery as unknown as ChannelDelivery]]);
   const store = { isStoreAway: () => false, now };
   const records = new IncidentRecords(state, 'app', 100);
-  const writers = { isOne: false, areOthers: false };
+  const writers = { isOne: false, areOthers: false, done: undefined };
   const sight = new Sight(records, writers, store);
   const counts = new PresentCounts(records, sight, {
     ...store,

@@ -100,9 +100,9 @@ export class Claims implements Incidents {
   // Called by deliveries.
 
   present(key: string, ids: readonly string[]): (Present | undefined)[] | Promise<(Present | undefined)[]> {
-    const { counts, records } = this.parts;
+    const { counts, records, sight } = this.parts;
     // A single alert at once: it is handed over before its request is answered.
-    return ids.length === 1 && counts.isFresh(ids)
+    return ids.length === 1 && counts.isFresh(ids) && !sight.caughtUp
       ? ids.map((id) => this.presentOf(key, records.lastSeen(id)))
       : this.presentTogether(key, ids);
   }
@@ -200,6 +200,8 @@ export class Claims implements Incidents {
   }
 
   private async presentTogether(key: string, ids: readonly string[]): Promise<(Present | undefined)[]> {
+    // What waited through an outage may have been sent by others: their records are read first.
+    await this.parts.sight.caughtUp;
     const found: (Present | undefined)[] = [];
     for (const some of chunks(ids, MAX_IN_A_TURN)) {
       const incidents = await this.parts.counts.refreshed(some);

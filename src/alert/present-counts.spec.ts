@@ -39,7 +39,7 @@ async function shown({
   };
   const present = new PresentCounts(
     records as unknown as IncidentRecords,
-    new Sight(records as unknown as IncidentRecords, { isOne: false, areOthers: false }, source),
+    new Sight(records as unknown as IncidentRecords, { isOne: false, areOthers: false, done: undefined }, source),
     source as unknown as CountSource,
   );
   const [found, missing] = await present.refreshed(['a', 'b']);

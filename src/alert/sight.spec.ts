@@ -10,7 +10,7 @@ const incident = withBreach(undefined, aBreach(START), true, START);
 function aSight() {
   const records = { isAway: false, isJustAway: false, isJustBack: false };
   const store = { isAway: false, at: 0 };
-  const writers = { isOne: false, areOthers: false };
+  const writers = { isOne: false, areOthers: false, done: undefined };
   const sight = new Sight(records, writers, { isStoreAway: () => store.isAway, now: () => START + store.at });
   /** The looks of an outage, and the first one after it. */
   const outage = (from: number, until: number, countsAwayAt: readonly number[]): void => {

@@ -23,7 +23,7 @@ export class Sight {
 
   constructor(
     private readonly records: Pick<IncidentRecords, 'isAway' | 'isJustAway' | 'isJustBack'>,
-    private readonly writers: Pick<Writers, 'isOne' | 'areOthers'>,
+    private readonly writers: Pick<Writers, 'isOne' | 'areOthers' | 'done'>,
     private readonly store: StoreSeen,
   ) {}
 
@@ -50,6 +50,11 @@ export class Sight {
   /** Whether it may send what nobody has claimed: not while others have yet to write, or it has yet to read, what was sent in an outage. */
   get mayTakeNew(): boolean {
     return !this.writers.areOthers && !(this.writers.isOne && this.records.isAway);
+  }
+
+  /** Resolves when this replica has read what others wrote in an outage; undefined if there is nothing to wait for. */
+  get caughtUp(): Promise<void> | undefined {
+    return this.writers.done;
   }
 
   /** Since when all counts are seen again, if windows of this incident were missed: without the store, nobody knows who is over. */

@@ -34,6 +34,25 @@ describe('replicas that write what they know after an outage', () => {
     expect(await state.list('writers:app')).toEqual(new Map());
   });
 
+  it('tell what waits for that when they have, or when the store is away again', async () => {
+    const one = writer('one');
+    const isDone = async (done?: Promise<void>): Promise<boolean> => {
+      let is = false;
+      void done?.then(() => (is = true));
+      await new Promise((resolve) => setImmediate(resolve));
+      return is;
+    };
+    expect(one.done).toBeUndefined();
+    for (const leave of [() => one.end(), () => one.lost()]) {
+      await one.begin();
+      const { done } = one;
+      await one.begin();
+      expect([await isDone(done), one.done]).toEqual([false, done]);
+      void leave();
+      expect([await isDone(done), one.done]).toEqual([true, undefined]);
+    }
+  });
+
   it('are not listed once they are done, even if a look is still under way', async () => {
     const [one, third] = [writer('one'), writer('third')];
     await Promise.all([one.begin(), one.end()]);

@@ -18,6 +18,8 @@ export class Writers {
   /** Until when this replica waits for others, as `performance.now()`; undefined while no other is listed. */
   private waitsUntil: number | undefined;
   private looking: Promise<void> = Promise.resolve();
+  private writing: Promise<void> | undefined;
+  private written = (): void => undefined;
 
   constructor(
     state: SharedState,
@@ -38,19 +40,25 @@ export class Writers {
     return performance.now() < (this.waitsUntil ?? 0);
   }
 
+  /** Resolves when this replica is none, or the store is away again; undefined if it is none. */
+  get done(): Promise<void> | undefined {
+    return this.writing;
+  }
+
   begin(): Promise<void> {
     this.since = this.now();
+    this.writing ??= new Promise((resolve) => (this.written = resolve));
     return this.look();
   }
 
   end(): Promise<void> {
-    this.since = undefined;
+    this.leave();
     return this.look();
   }
 
   /** The store is away: nobody can write. */
   lost(): void {
-    this.since = undefined;
+    this.leave();
     this.waitsUntil = undefined;
   }
 
@@ -58,6 +66,11 @@ export class Writers {
   look(): Promise<void> {
     // In turn: a look that began before `end` would list it after that.
     return (this.looking = this.looking.then(() => this.lookNow()));
+  }
+
+  private leave(): void {
+    this.since = this.writing = undefined;
+    this.written();
   }
 
   private async lookNow(): Promise<void> {
