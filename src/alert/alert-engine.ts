@@ -227,8 +227,8 @@ export class AlertEngine {
   async history(): Promise<AlertHistory> {
     const names = this.channelNames();
     const now = this.options.now();
-    const { incidents, unread } = await this.records.newest();
-    return { alerts: incidents.map((incident) => alertRecord(incident, this.options, names, now)), unread };
+    const { incidents, ...rest } = await this.records.newest();
+    return { alerts: incidents.map((incident) => alertRecord(incident, this.options, names, now)), ...rest };
   }
 
   /** The alerts of {@link history}. */

@@ -222,7 +222,7 @@ export class RateMonitorBoot implements OnModuleInit, OnApplicationShutdown {
       now,
       localNow: () => clock.now(),
       usage,
-      history: () => alerts.list(),
+      history: () => alerts.history(),
       blindTimes: (from, to) => blind.between(from, to),
     });
     /** Once the store's clock is known, because an instance notes when it began. */

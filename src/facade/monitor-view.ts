@@ -43,7 +43,7 @@ export interface MonitorView {
   /** Breaches since startup, by category, severity and tenant. */
   breaches(): readonly Observation[];
   channels(): readonly ChannelStatus[];
-  alertHistory(): Promise<AlertHistory>;
+  alertHistory(): Promise<Omit<AlertHistory, 'completeSince'>>;
   /** How many incidents of all replicas are open or have an unsent end, as last seen. */
   openIncidents(): number;
   handlers(): readonly HandlerStatus[];

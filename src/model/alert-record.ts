@@ -32,4 +32,6 @@ export interface AlertHistory {
   readonly alerts: AlertRecord[];
   /** Why those that are over are missing; undefined if they are not. */
   readonly unread: unknown;
+  /** All that were over later than this are there. In milliseconds since the epoch. */
+  readonly completeSince: number;
 }

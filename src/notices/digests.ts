@@ -1,5 +1,4 @@
-import type { AlertRecord } from '../model/alert-record.js';
-import { MAX_LISTED } from '../alert/incident/incident-records.js';
+import type { AlertHistory, AlertRecord } from '../model/alert-record.js';
 import type { Notices } from './notices.js';
 import type { BlindTime } from '../model/blind-time.js';
 import type { NoticeOutcome } from '../model/notice.js';
@@ -25,7 +24,7 @@ const KEY_MS = 60_000;
 /** What a digest is made from. */
 export interface DigestSources {
   readonly categories: ReadonlyMap<string, Category>;
-  readonly history: () => Promise<AlertRecord[]>;
+  readonly history: () => Promise<AlertHistory>;
   /** Undefined if usage is off. */
   readonly usage: UsageReader | undefined;
   readonly blindTimes: (from: number, to: number) => Promise<BlindTime[]>;
@@ -58,8 +57,10 @@ export class Digests {
 
   private async between(from: number, to: number): Promise<FoundDigest> {
     const { history, blindTimes, categories } = this.sources;
-    const all = await history();
-    const records = all.filter((record) => record.raisedAt.getTime() < to && !isOver(record, from));
+    const { alerts, unread, completeSince } = await history();
+    // Without those that are over, it might be calm.
+    if (unread !== undefined) throw unread as Error;
+    const records = alerts.filter((record) => touches(record, from, to));
     const counts: DigestCount[] = [];
     const advice: DigestAdvice[] = [];
     // One after the other, because each walks through the history of all tenants of a category.
@@ -78,8 +79,7 @@ export class Digests {
       failures: records.flatMap(failuresOf),
       advice,
     };
-    // It drops first what ended first, so if it has one that ended before the period, it has all of the period.
-    return { digest, isCut: all.length >= MAX_LISTED && !all.some((record) => isOver(record, from)) };
+    return { digest, isCut: completeSince > from };
   }
 
   private bounds(range: TimeRange): [number, number] {
@@ -155,10 +155,11 @@ async function countsBeside(
   return [...highest.values()];
 }
 
-/** Whether an alert was raised before a time, and did not last until then. */
-function isOver({ raisedAt, alert: { incident, windowEnd } }: AlertRecord, at: number): boolean {
+/** Whether an alert was raised in the period, or continued from before it. */
+function touches({ raisedAt, alert: { incident, windowEnd } }: AlertRecord, from: number, to: number): boolean {
+  if (raisedAt.getTime() >= to) return false;
   const isOpen = incident !== undefined && incident.status !== 'resolved';
-  return !isOpen && raisedAt.getTime() < at && (windowEnd?.getTime() ?? 0) <= at;
+  return isOpen || raisedAt.getTime() >= from || (windowEnd?.getTime() ?? 0) > from;
 }
 
 function failuresOf({ alert: { category, window, tenant }, channels }: AlertRecord): DigestFailure[] {

@@ -17,12 +17,14 @@ function digestsOf(more: Partial<DigestSources> = {}, categories?: RateMonitorOp
   const monitor = seenMonitor(START, categories);
   const { replica, view, clock } = monitor;
   const sent: { key: string; notice: NewNotice }[] = [];
+  /** What the history says of itself. */
+  const kept = { unread: undefined as unknown, completeSince: -Infinity };
   const digests = new Digests({
     categories: view.categories,
     usage: view.usage,
     now: () => clock.now,
     localNow: () => clock.now,
-    history: () => Promise.resolve(monitor.alerts),
+    history: () => Promise.resolve({ alerts: monitor.alerts, ...kept }),
     blindTimes: () => Promise.resolve([]),
     notices: {
       sendOnce: async (key, make) => {
@@ -41,7 +43,7 @@ function digestsOf(more: Partial<DigestSources> = {}, categories?: RateMonitorOp
       await replica.recorder.look();
     }
   };
-  return { monitor, digests, sent, minutes, clock };
+  return { monitor, digests, sent, minutes, clock, kept };
 }
 
 describe('a digest', () => {
@@ -237,7 +239,8 @@ describe('a digest', () => {
   });
 
   it('says that there may be more if a list is cut', async () => {
-    const { digests, sent, minutes, monitor } = digestsOf();
+    const { digests, sent, minutes, monitor, kept } = digestsOf();
+    kept.completeSince = START + 1;
     await minutes(Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`t${i}`, (i < 15 ? 20 : 30) + i])));
     const channels = { slack: { status: 'failed' as const, attempts: 1 } };
     for (let i = 0; i < 500; i++)
@@ -252,27 +255,27 @@ describe('a digest', () => {
     ]);
   });
 
-  it('is not calm if the history has dropped the alerts of its period, and says so', async () => {
-    const { digests, sent, monitor } = digestsOf();
-    const raised = (at: number, times: number): void => {
-      for (let i = 0; i < times; i++)
-        monitor.alerts.push({ id: `${at} ${i}`, raisedAt: new Date(at), channels: {}, alert: anAlert() });
-    };
+  it('is not calm if the history may have dropped alerts of its period, and says so', async () => {
+    const { digests, sent, kept } = digestsOf();
     const period = { from: START - 2 * HOUR, to: START - HOUR };
-    raised(START - MINUTE, 499);
+    kept.completeSince = period.from;
     await digests.sendDigest(period);
     expect(sent.pop()?.notice).toMatchObject({ severity: 'info', lines: [expect.stringContaining('From')] });
-    raised(START - MINUTE, 1);
+    kept.completeSince = period.from + 1;
     await digests.sendDigest(period);
     expect(sent.pop()?.notice).toMatchObject({
       severity: 'warning',
       title: 'What happened in 1 h',
       lines: [expect.stringContaining('From'), 'Only the newest 500 alerts are kept: there may have been more'],
     });
-    // The oldest one ended before the period, so none of the period is missing.
-    raised(START - 3 * HOUR, 1);
-    await digests.sendDigest(period);
-    expect(sent.pop()?.notice.severity).toBe('info');
+  });
+
+  it('fails if alerts that are over cannot be read, instead of being calm', async () => {
+    const { digests, kept } = digestsOf();
+    kept.unread = Object.assign(new Error('WRONGTYPE Operation against a key'), { name: 'ReplyError' });
+    const reason = 'the store refused it (WRONGTYPE Operation against a key)';
+    await expect(digests.digest({ from: START - HOUR })).rejects.toThrow(`There is no digest: ${reason}`);
+    await expect(digests.sendDigest({ from: START - HOUR })).rejects.toThrow(`The digest was not sent: ${reason}`);
   });
 
   it('has one key for replicas that ask at the same time, and another key next time', async () => {

@@ -777,6 +777,25 @@ describe('incidents', () => {
     ]);
   });
 
+  it('are listed with those that ended last, whenever they began, and say since when none of them is missing', async () => {
+    const since = async () => (await records.newest()).completeSince;
+    for (let i = 1; i < 500; i++)
+      await other.archive(`h${i}`, of(`h${i}`, { raisedAt: 1_000 + i, closedAt: 2_000 + i }));
+    expect(await since()).toBe(-Infinity);
+    await other.archive('long', of('long', { raisedAt: 1, closedAt: 3_000 }));
+    expect(await since()).toBe(2_001);
+    for (const id of ['a', 'b']) await open(records, id, { raisedAt: 4_000 });
+    const { incidents } = await records.newest();
+    expect([incidents.length, incidents.at(-1)?.raisedAt, incidents.at(-2)?.raisedAt]).toEqual([500, 1, 1_003]);
+    expect(await since()).toBe(2_003);
+    // Not the open ones that began first either, however many ends are yet to be sent.
+    const many = new IncidentRecords(state, 'app', 1_000);
+    await open(many, 'first', { raisedAt: 0 });
+    for (let i = 0; i < 497; i++) await open(many, `o${i}`, { raisedAt: 5_000, closedAt: 6_000 });
+    const { incidents: most, completeSince } = await many.newest();
+    expect([most.length, most.at(-1)?.raisedAt, completeSince]).toEqual([500, 0, 6_000]);
+  });
+
   it('are listed with the reason if ended ones cannot be read, even while another replica can', async () => {
     const refused = new Error('NOPERM');
     const a = await open(records, 'a');
@@ -836,14 +855,19 @@ describe('incidents', () => {
 
   it('are listed newest first, each once, 500 at most', async () => {
     for (let i = 1; i <= 500; i++)
-      await state.swap('history:app', `h${i}`, undefined, JSON.stringify(of(`h${i}`, { raisedAt: 1_000 - i })));
+      await state.swap(
+        'history:app',
+        `h${i}`,
+        undefined,
+        JSON.stringify(of(`h${i}`, { raisedAt: 499 + i, closedAt: i })),
+      );
     await open(records, 'a', { raisedAt: 998.5 });
     const raised = async () => (await records.newest()).incidents.map(({ raisedAt }) => raisedAt);
     expect(await raised()).toHaveLength(500);
     expect((await raised()).slice(0, 3)).toEqual([999, 998.5, 998]);
     // It is being moved to the history.
     await state.swap('history:app', 'a', undefined, JSON.stringify(of('a', { raisedAt: 998.5 })));
-    expect((await raised()).slice(0, 3)).toEqual([998.5, 998, 997]);
+    expect((await raised()).slice(0, 3)).toEqual([999, 998.5, 998]);
     records.storeIsAway();
     state.away = true;
     expect(await raised()).toEqual([998.5]);

@@ -39,6 +39,13 @@ interface NewestIncidents {
   readonly incidents: readonly Incident[];
   /** Why those that are over are missing; undefined if they are not. */
   readonly unread: unknown;
+  /** All that ended after this time are there. */
+  readonly completeSince: number;
+}
+
+/** Those that are open end last. */
+function endOf({ closedAt = EVER }: Incident): number {
+  return closedAt;
 }
 
 /** The id of an incident that has ended, and whose end has not been sent everywhere, once its tenant has another. */
@@ -180,21 +187,24 @@ export class IncidentRecords {
     }
   }
 
-  /** The latest incidents: all that are open, and as many that are over as there is room for; while the store is away, those seen here. */
+  /**
+   * The latest incidents: all that are open, and of the others those that ended last, as the history keeps them; while the store is away,
+   * those seen here.
+   */
   async newest(): Promise<NewestIncidents> {
     let unread: unknown;
-    const [ended, open] = await Promise.all([
+    const [ended, stored] = await Promise.all([
       this.history.list(MAX_LISTED).catch((error: unknown) => void (unread = error)),
       this.store.list(MAX_LISTED).catch(() => this.storeIsAway()),
     ]);
-    if (open && !ended) this.isHistoryFailing = true;
-    const listed = open ? [...(ended ?? []), ...open] : [];
+    if (stored && !ended) this.isHistoryFailing = true;
+    const listed = stored ? [...(ended ?? []), ...stored] : [];
     const found = new Map([...listed, ...this.here().values()].map((incident) => [incident.uid, incident]));
-    const newestFirst = [...found.values()].sort((a, b) => b.raisedAt - a.raisedAt);
-    const isOpen = ({ closedAt }: Incident): boolean => closedAt === undefined;
-    let room = MAX_LISTED - newestFirst.filter(isOpen).length;
-    const incidents = newestFirst.filter((incident) => isOpen(incident) || room-- > 0).slice(0, MAX_LISTED);
-    return { incidents, unread };
+    const lastEndedFirst = [...found.values()].sort((a, b) => endOf(b) - endOf(a));
+    const kept = lastEndedFirst.slice(0, MAX_LISTED);
+    const isCut = found.size > MAX_LISTED || (ended?.length ?? 0) >= MAX_LISTED;
+    const completeSince = isCut ? endOf(kept.at(-1) as Incident) : -Infinity;
+    return { incidents: kept.sort((a, b) => b.raisedAt - a.raisedAt), unread, completeSince };
   }
 
   /**
