@@ -1370,6 +1370,25 @@ describe('AlertEngine', () => {
       expect([told.heard, heard.heard]).toEqual([['a 16'], ['new 16']]);
     });
 
+    it('new alerts are sent by a replica that stops before it has read what others wrote', async () => {
+      const heard = new Hearing();
+      const slow = slowToRead('incidents::', 20 * SECOND);
+      slow.isSlow = false;
+      const side = brittle(slow);
+      const one = await replica([heard], {}, side);
+      await one.breached(aBreach('seen', {}, HOUR));
+      side.away = true;
+      await pass(2 * SECOND);
+      slow.isSlow = true;
+      side.away = false;
+      await pass(2 * SECOND);
+      await one.breached(aBreach('new', {}, HOUR));
+      expect(heard.heard).toEqual(['seen 16']);
+      void one.stop();
+      await pass(5 * SECOND);
+      expect(heard.heard).toEqual(['seen 16', 'new 16']);
+    });
+
     it('new alerts are sent at once if the replica that was writing has stopped', async () => {
       const heard = new Hearing();
       const slow = slowToRead('incidents::', 15 * SECOND);

@@ -264,8 +264,13 @@ export class AlertEngine {
     await within(Promise.all([...this.pollers.map((poller) => poller.stop()), ...this.raising]), left(), '').catch(
       () => undefined,
     );
-    // What waits for that is sent now.
-    const written: Promise<unknown>[] = this.writers.isOne ? [this.writers.end()] : [];
+    const written: Promise<unknown>[] = [];
+    if (this.writers.isOne) {
+      written.push(this.writers.end());
+      // What waits for that is sent now, also what is new, which only this replica knows.
+      const taken = this.handleDue(this.records.dueHere(this.options.now()));
+      await within(taken, left() / 2, 'not taken').catch(() => undefined);
+    }
     const unsent = await Promise.all(
       [...this.deliveries.values()].map(async (delivery) => [delivery.key, await delivery.stop(left())] as const),
     );
