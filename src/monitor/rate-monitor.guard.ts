@@ -47,7 +47,7 @@ export class RateMonitorGuard implements CanActivate {
 
   /** @internal */
   constructor(@Optional() @Inject(MONITOR) monitor?: Deferred<Monitor>) {
-    // It may check more, so it stays where the app binds it, but two would count each request twice.
+    // A subclass may check more, so it stays where the app binds it, but two would count each request twice.
     if (!isRateMonitorGuard(new.target)) return;
     this.monitor = monitorIn(monitor);
     if (!this.monitor && !missingModuleIsReported) {

@@ -122,6 +122,43 @@ it.each<[Enhancer[]]>([[['guards', 'interceptors']], [['interceptors']]])(
   },
 );
 
+@Resolver('Query')
+class QueryFields {
+  @ResolveField()
+  @MonitorRate('llm_tokens', { cost: 2 })
+  @MonitorRate('llm_tokens', { after: (tokens) => tokens as number })
+  tokens(): number {
+    return 7;
+  }
+}
+
+// Nest takes each of its methods for a field.
+@MonitorRate('llm_tokens', { cost: 100 })
+@MonitorRate('llm_tokens', { when: 'success', cost: 1_000 })
+@Resolver('Mutation')
+class MutationFields {
+  spend(): number {
+    return 1;
+  }
+}
+
+it('counts fields of Query and Mutation without fieldResolverEnhancers', async () => {
+  const driver = GraphQLModule.forRoot<MercuriusDriverConfig>({
+    driver: MercuriusDriver,
+    typeDefs: 'type Query { tokens: Int } type Mutation { spend: Int }',
+  });
+  const app = await startApp({
+    fastify: true,
+    metadata: { imports: [driver], providers: [QueryFields, MutationFields] },
+    options: { tenant: () => 'acme', categories: { llm_tokens: { threshold: 10_000, windowMs: 86_400_000 } } },
+  });
+  const { data } = (await (await app.post('/graphql', {}, { query: '{ tokens }' })).json()) as { data: unknown };
+  expect(data).toEqual({ tokens: 7 });
+  await app.post('/graphql', {}, { query: 'mutation { spend }' });
+  expect(await app.app.get(RateCounterService).read('llm_tokens', 'acme')).toBe(2 + 7 + 100 + 1_000);
+  await app.close();
+});
+
 it("loads together the fields of an operation that are their tenant's first requests", async () => {
   const driver = GraphQLModule.forRoot<MercuriusDriverConfig>({
     driver: MercuriusDriver,
