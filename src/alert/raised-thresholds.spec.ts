@@ -56,6 +56,25 @@ describe('when thresholds have changed', () => {
     expect([asked.length, heard.heard.length]).toEqual([4, 6]);
   });
 
+  it.each([
+    ['not one that goes over the new threshold', 40, []],
+    ['one that stays under it', 30, ['a resolved 30']],
+  ])('ends, of those with a breach while the counts are read, %s', async (_, count, ends) => {
+    const heard = new Hearing();
+    const engine = await replica([heard], {
+      ...story,
+      thresholdNotReached: (_of, reached) => (reached > 30 ? undefined : 30),
+      counts: async () => {
+        await engine.breached(aBreach('a', { count }));
+        return [20];
+      },
+    });
+    await engine.breached(aBreach());
+    await engine.thresholds.changed('llm');
+    await pass(SECOND);
+    expect(heard.heard).toEqual(['a opened 16', ...ends]);
+  });
+
   it('ends an incident whose tenant no longer has a limit', async () => {
     const heard = new Hearing();
     const engine = await replica([heard], { ...story, thresholdNotReached: () => Infinity });

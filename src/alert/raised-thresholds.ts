@@ -39,11 +39,17 @@ export class RaisedThresholds {
       const open = some.filter(([, each]) => each.category === category && isOpenStory(each));
       const counts = await this.counts.of(open.map(([, incident]) => [incident, lastOf(incident)]));
       for (const [i, [id, incident]] of open.entries()) {
-        const present = this.notReached(incident, Math.max(lastOf(incident).count, counts?.[i] ?? 0));
+        const seen = Math.max(lastOf(incident).count, counts?.[i] ?? 0);
+        const present = this.notReached(incident, seen);
         if (present === undefined) continue;
         const isSame = (there: Incident): boolean => there.uid === incident.uid && isOpenStory(there);
+        // While the counts were read, and others ended, it may have gone over the new threshold.
+        const isUnder = (there: Incident): boolean =>
+          lastOf(there).count <= seen || this.notReached(there, lastOf(there).count) !== undefined;
         const end = endBy(incident, present, this.source.now());
-        await this.claims.update(id, (there) => (there && isSame(there) ? { ...there, ...end } : there));
+        await this.claims.update(id, (there) =>
+          there && isSame(there) && isUnder(there) ? { ...there, ...end } : there,
+        );
       }
     }
   }
