@@ -34,8 +34,7 @@ import {
   type AlertChannel,
   type RateMonitorOptions,
 } from '../../src/index.js';
-import { MONITOR_VIEW, type MonitorView } from '../../src/facade/monitor-view.js';
-import type { Deferred } from '../../src/util/deferred.js';
+import { RateMonitorDashboardModule } from '../../src/dashboard/index.js';
 import { startApp, type TestApp, type TestAppOptions } from '../support/app.js';
 import { ApiController, AuthGuard } from '../support/controllers.js';
 import { DiscordServer } from '../support/discord-server.js';
@@ -358,7 +357,10 @@ describe.each([
       }
       return Users;
     };
-    await start({ metadata: { controllers: ['v1', 'v2', 'v3'].map((version) => users(`${version}/users`)) } });
+    const controllers = ['v1', 'v2', 'v3'].map((version) => users(`${version}/users`));
+    await start({
+      metadata: { controllers, imports: [RateMonitorDashboardModule.forRoot({ authorize: () => 'dana' })] },
+    });
     for (const version of ['v1', 'v2', 'v3', 'v1']) await app.post(`/${version}/users`);
     const said = app.log.of('No tenant on').map((line) => /POST \/(v\d.*)\):/.exec(line)?.[1]);
     expect(said).toEqual([
@@ -367,8 +369,8 @@ describe.each([
       'v3/users (AppModule/Users#2.call',
     ]);
     await app.post('/v3/users', { 'x-project': 'acme' });
-    const monitored = app.app.get<Deferred<MonitorView>>(MONITOR_VIEW).value?.handlers();
-    expect(monitored?.map(({ seen }) => seen)).toEqual([false, false, true]);
+    const overview = await fetch(`${app.url}/rate-monitor/api/overview`);
+    expect(await overview.json()).toMatchObject({ handlers: [{ seen: false }, { seen: false }, { seen: true }] });
   });
 });
 
